@@ -33,7 +33,7 @@ def status(files: tuple[str, ...], as_json: bool) -> int:
 
     _refuse_repeated(files)
     found = [(file, read(os.fsencode(file))) for file in files]  # first of all: one of them may be no journal
-    wrong = wrong_with([ShardJournal(file, each.settings) for file, each in found]) if len(found) > 1 else []
+    wrong = wrong_with([ShardJournal(file, each.settings) for file, each in found])
     if as_json:
         for file in files:
             named = {"journal": file} if len(files) > 1 else {}

@@ -36,6 +36,7 @@ _ODD = (
     "the source has ETags that end in -1 and are not made of the bytes: such an object is read twice, and copied if"
     " both readings are equal"
 )
+_NOT_THERE = "a list names it, and there is no such object"
 _READINGS = 4
 """Of a small object whose ETag does not fit."""
 LayoutOf = Callable[[RemoteObject], Awaitable[Layout | None]]
@@ -232,7 +233,9 @@ class RemoteOpener:
         with doing("reading"):
             seen = await self._seen(listed)
         if seen is None:
-            raise SourceError(source.path, "vanished", "it was there when it was listed")
+            raise SourceError(
+                source.path, "vanished", _NOT_THERE if is_unknown(listed) else "it was there when it was listed"
+            )
         if seen.row.bytes is None:
             raise SourceError(source.path, "unreadable", "its length is not known, so a complete read cannot be proven")
         seen = replace(seen, headers=with_mtime(self._fits(seen.row, seen.headers)))

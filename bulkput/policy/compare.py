@@ -104,6 +104,8 @@ class Evidence:
     composites: tuple[str, ...] = ()
     own_composite: str | None = None
     """The ETag of its parts that the "file" has as an object of another store."""
+    own_sizes: tuple[int, ...] = ()
+    """The sizes of the parts that it has there, if it is large or was sent in parts."""
     is_copy: bool = False
     """The "file" is an object of another store, and its bytes are compared as they are stored, compressed or not."""
 

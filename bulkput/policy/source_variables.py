@@ -10,6 +10,8 @@ A kind of store takes all or nothing: a login that is half of one account and ha
 
 from collections.abc import Mapping
 
+from bulkput.errors import UsageError
+
 PREFIX = "BULKPUT_SOURCE_"
 _KINDS = (("ST_", "OS_"), ("AWS_",))
 """The beginnings of the names of each kind of store: Swift, S3."""
@@ -25,7 +27,10 @@ def is_source_variable(name: str) -> bool:
 
 
 def source_variables(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment as the source gets it. The same object if it has nothing for the source alone."""
+    """The environment as the source gets it. The same object if it has nothing for the source alone. Raises UsageError
+    for a variable with the prefix that is of no login: it would be left out of account."""
+    if wrong := sorted(name for name in environ if name.startswith(PREFIX) and not is_source_variable(name)):
+        raise UsageError(f"{wrong[0]} is no variable of a login: after {PREFIX} comes ST_..., OS_... or AWS_...")
     own = {name.removeprefix(PREFIX): value for name, value in environ.items() if is_source_variable(name)}
     if not own:
         return environ

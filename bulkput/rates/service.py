@@ -85,7 +85,10 @@ class RateService:
 
     @web.middleware
     async def _check(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-        """Refuse those without the token, and turn mistakes into sentences."""
+        """Refuse web pages and those without the token, and turn mistakes into sentences."""
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+            # A browser sends them with what a page asks of another server: any page could use up the rate.
+            return _error(403, "this service of a shared rate is not for web pages")
         if self._options.token is not None:
             shown = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             wanted = f"Bearer {self._options.token}".encode("utf-8", "surrogateescape")

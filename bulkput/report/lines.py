@@ -239,7 +239,8 @@ def _left_out(summary: Summary) -> list[str]:
     directories = counted(count, "empty directory", "empty directories")
     lines = [f"  left out {directories} (`dir_markers=True` makes an object for each directory)"] if count else []
     if summary.workers_lost:
-        again = "their files were sent again" if not summary.stopping else "not all of their files are sent"
+        whose = "its" if summary.workers_lost == 1 else "their"
+        again = f"{whose} files were sent again" if not summary.stopping else "not all of their files are sent"
         lines.append(f"  {counted(summary.workers_lost, 'worker')} lost: {again}")
     if summary.shard is not None:
         others = f"left out {counted(summary.elsewhere, 'file')} of other shards: " if summary.elsewhere else ""

@@ -1,12 +1,14 @@
 """The environment of the store that a run copies from."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkput.errors import UsageError
 from bulkput.policy.source_variables import PREFIX, is_source_variable, source_variables
 
 PLAIN = st.sampled_from(["ST_AUTH", "ST_KEY", "OS_CLOUD", "OS_CACERT", "AWS_PROFILE", "AWS_REGION", "HOME", "NETRC"])
-NAMES = PLAIN | PLAIN.map(lambda name: PREFIX + name)
+NAMES = PLAIN | PLAIN.map(lambda name: PREFIX + name).filter(is_source_variable)
 KIND = {"ST_AUTH": "swift", "ST_KEY": "swift", "OS_CLOUD": "swift", "OS_CACERT": "swift"}
 KIND |= {"AWS_PROFILE": "s3", "AWS_REGION": "s3"}
 
@@ -28,5 +30,7 @@ def test_without_a_login_of_its_own_the_source_gets_the_environment_itself(envir
 
 
 def test_only_variables_of_a_login_are_for_the_source() -> None:
-    """A misspelt one is refused like that of an option that does not exist."""
+    """Another one is refused, so that a source does not get the login of the destination by a typing error."""
     assert not any(map(is_source_variable, ("BULKPUT_SOURCE_", "BULKPUT_SOURCE_COLOR", "ST_AUTH")))
+    with pytest.raises(UsageError, match="BULKPUT_SOURCE_CLOUD is no variable of a login"):
+        source_variables({"BULKPUT_SOURCE_CLOUD": "old", "BULKPUT_SOURCE_ST_KEY": "key"})

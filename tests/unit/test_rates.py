@@ -122,6 +122,19 @@ async def test_nobody_is_answered_without_the_token(
     assert "geheim" not in repr(options)
 
 
+@pytest.mark.parametrize("field", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+async def test_no_web_page_uses_up_the_rate(client: aiohttp.ClientSession, field: dict[str, str]) -> None:
+    """Browsers send these fields, and no client of ours does."""
+    ask = b'{"run": "evil", "objects": 1000000}'
+    async with (
+        RateService(RateServiceOptions(objects_per_s=1.0)) as service,
+        client.post(f"{service.url}/lease", data=ask, headers=field) as answer,
+        client.get(service.url) as status,
+    ):
+        assert answer.status == 403
+        assert "evil" not in await status.text()
+
+
 async def test_a_path_that_is_not_there_is_404(client: aiohttp.ClientSession) -> None:
     """As JSON, like all answers."""
     async with (

@@ -11,9 +11,10 @@ from bulkput.engine.pool import pool
 from bulkput.errors import NotFound, StoreError, Unsupported
 from bulkput.model import Body, RemoteObject, Segment, SourceFile
 from bulkput.payload.pieces import md5_of_pieces
+from bulkput.payload.source_body import Opened, is_streamed
 from bulkput.policy.compare import Evidence, Need
 from bulkput.policy.etag import composite_etag, composite_of, md5_of, parts_in
-from bulkput.policy.part_sizes import layouts
+from bulkput.policy.part_sizes import Layouts, layouts
 from bulkput.policy.references import Reference, references_in
 from bulkput.stores.base import Store
 
@@ -23,6 +24,9 @@ _LOOKERS = 16
 ReadDigests = Callable[[Sequence[int] | None], Awaitable[tuple[int, tuple[str, ...]]]]
 """From sizes of pieces (None: one piece, the whole file) to the file's size now and each piece's MD5 in hex. Raises
 SourceError."""
+
+
+OpenSource = Callable[[], Awaitable[Opened]]
 
 
 @runtime_checkable
@@ -82,7 +86,11 @@ async def _with_layouts(store: Store, evidence: Evidence) -> Evidence:
         return replace(evidence, is_gone=True)
     except Unsupported:  # it depends on the server
         pass
-    return replace(evidence, layouts=layouts(head.bytes or 0, count, told))
+    found = layouts(head.bytes or 0, count, told)
+    own = evidence.own_sizes
+    if told is None and len(own) == count and sum(own) == head.bytes:  # a copy has the parts of its source
+        found = Layouts((own, *(each for each in found.each if each != own)))
+    return replace(evidence, layouts=found)
 
 
 async def _with_segments(store: Store, evidence: Evidence) -> Evidence:
@@ -193,6 +201,18 @@ def shows_no_size(file: SourceFile) -> bool:
     """Whether the row of an object of another store may not be that of its bytes: links and dynamic large objects are
     listed as empty. Then the object has to be asked. A dynamic one whose manifest has a body looks like any other."""
     return file.remote is not None and (file.remote.link is not None or not file.remote.bytes)
+
+
+async def asked_of_source(evidence: Evidence, file: SourceFile, open_source: OpenSource) -> Evidence:
+    """The evidence with what an object of another store shows and its row does not. Raises SourceError, StoreError."""
+    is_listed = not shows_no_size(file)
+    if is_listed and (file.remote is None or (file.remote.large is None and composite_of(file.remote.hash) is None)):
+        return evidence
+    seen = await open_source()
+    sizes = seen.layout.sizes if is_streamed(seen) and seen.layout is not None else ()
+    if is_listed:
+        return replace(evidence, own_sizes=sizes)
+    return replace(evidence, size=seen.size, md5=seen.md5, own_composite=None, own_sizes=sizes)
 
 
 def evidence_of(

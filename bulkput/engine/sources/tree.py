@@ -6,6 +6,7 @@
 | is the name of an object                                  | that object, under the destination's name                |
 | is no object's name, and objects are below NAME/          | all objects below NAME/                                  |
 | is the name of an object, and objects are below NAME/     | refused: NAME/ says that those are meant, `cp` takes one |
+| names a container alone, which is empty                   | nothing                                                  |
 | leads to nothing                                          | refused                                                  |
 | a store without listings (plain HTTP), and NAME/ or none  | refused: a single object is taken, or a list             |
 """
@@ -80,7 +81,7 @@ async def _looked_at(origin: Origin) -> Tree:
         )
     if single is not None:
         return Tree(origin=origin, prefix=key[: key.rfind("/") + 1], single=replace(single, name=key))
-    if not has_more:
+    if not has_more and key:
         raise UsageError(f"source {url}: there is no such object, and none below it")
     return Tree(origin=origin, prefix=prefix)
 

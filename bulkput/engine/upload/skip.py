@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, evidence_of, examined, itself_of, shows_no_size
+from bulkput.engine.compare.evidence import asked_of_source, digests, evidence_of, examined, itself_of, shows_no_size
 from bulkput.engine.upload.indirect import IndirectReads
 from bulkput.engine.upload.overwritten import segments_before
 from bulkput.errors import Conflict
@@ -127,9 +127,8 @@ class Skipper:
         compresses, _ = self._settings_of(file)
         decide = partial(decide_skip, self._mode, mtime_ns=file.mtime_ns, compresses=compresses)
         evidence = evidence_of(file, row, head=head, is_suffixed=listed.is_suffixed)
-        if self._mode in COMPARING and shows_no_size(file):
-            seen = await read.opened()
-            evidence = replace(evidence, size=seen.size, md5=seen.md5, own_composite=None)
+        if self._mode == "identical" or (self._mode in COMPARING and shows_no_size(file)):
+            evidence = await asked_of_source(evidence, file, read.opened)
         decision, evidence = await examined(self._store, evidence, decide, read)
         now = evidence.head or row
         if decision is SkipDecision.SEND or not await self._lives(upload, row, evidence.head):

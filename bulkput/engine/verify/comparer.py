@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bulkput import events as ev
-from bulkput.engine.compare.evidence import digests, evidence_of, examined, shows_no_size
+from bulkput.engine.compare.evidence import asked_of_source, digests, evidence_of, examined, shows_no_size
 from bulkput.engine.compare.merge_join import Pair
 from bulkput.engine.compare.pairs import Pairing
 from bulkput.engine.pool import Pool, pool
@@ -128,9 +128,8 @@ class Comparer:
         row = evidence.row
         try:
             self.stop.check()
-            if shows_no_size(file):
-                seen = await self.opener.open(file)
-                evidence = replace(evidence, size=seen.size, md5=seen.md5, own_composite=None)
+            if not self.options.is_quick or shows_no_size(file):
+                evidence = await asked_of_source(evidence, file, partial(self.opener.open, file))
             decide = partial(judge, is_quick=self.options.is_quick)
             read = partial(self._read, file)
             step, evidence = await examined(self.store, evidence, decide, read)
