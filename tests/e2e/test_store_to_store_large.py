@@ -43,6 +43,19 @@ def test_a_dynamic_large_object_becomes_a_static_one(pair: Pair) -> None:
     assert pair.client.head_object(Bucket=pair.bucket, Key="y/d")["ETag"].endswith('-2"')
 
 
+def test_segments_that_a_copy_uses_are_not_told_as_left(pair: Pair) -> None:
+    """Whoever removes what is told as left would lose the object."""
+    pair.put_static("x/large", noise(5 * MIB, 1), noise(9, 2))
+    command = ("--summary", "-", "--skip", "unchanged", f"swift://{pair.container}/x/")
+    for expected in ("large 1: 2 parts sent", "2 there already"):
+        # The same bytes and mtime, and a later time in the listing: sent again, into the same segments.
+        pair.judge.post(pair.container, "x/large", {"X-Object-Meta-Mtime": "1700000000"})
+        ran = pair(*command, f"swift://{pair.container}-copy/y/")
+        assert (ran.exit_code, ran.summary["uploaded"]) == (0, 1), ran.err
+        assert "left" not in ran.err, ran.err
+        assert expected in ran.err
+
+
 def test_what_is_listed_as_empty_is_not_taken_for_an_empty_object(pair: Pair) -> None:
     """A dynamic large object, and a link that becomes an object: their rows say nothing of what they hold."""
     for number in range(2):

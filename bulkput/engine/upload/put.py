@@ -106,7 +106,7 @@ class Putter:
         hand = [file]
         del file  # `_put_file` alone has it, and frees it
         sent = await self._put_file(upload, hand.pop)
-        if left is not None:
+        if left is not None and not sent.parts:  # else `_overwriting` has told it, without what the new object uses
             self._emit(left)
         return sent
 
