@@ -116,7 +116,8 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     """Seconds from `now`, from both forms of Retry-After (RFC 9110, 10.2.3); None if it is missing or invalid."""
     if value is None:
         return None
-    if value.strip().isascii() and value.strip().isdigit():
+    value = value.strip()
+    if value.isascii() and value.isdigit():
         return float(value)
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 4 ms, when a server refuses
 

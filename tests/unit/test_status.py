@@ -170,6 +170,7 @@ def test_an_answer_without_a_reason_has_the_first_line_of_its_body() -> None:
         ("0", 0.0),
         ("120", 120.0),
         (" 7 ", 7.0),
+        ("7\x1f", 7.0),
         ("Sun, 06 Nov 1994 08:49:37 GMT", 10.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", 10.0),
         ("Sun Nov  6 08:49:37 1994", 10.0),
