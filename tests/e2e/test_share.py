@@ -102,7 +102,7 @@ def test_status_says_which_shard_is_missing(tree: Path, environ: Mapping[str, st
         assert upload(f"{shard}/3", "--journal", journal, tree, url, environ=environ).exit_code == 0
     told = bulkput("status", one, three)
     assert (told.exit_code, told.out.splitlines()[-1]) == (1, "shard 2/3 is missing")
-    assert bulkput("status", one).exit_code == 0, "one alone is told as ever"
+    assert bulkput("status", one).exit_code == 1, "one alone is not the whole either"
     assert "this is shard 1/3, by hash" in bulkput("status", one).out
     second = tree.parent / "second.db"
     assert upload("2/3", "--journal", second, tree, f"swift://{container}/q", environ=environ).exit_code == 0
