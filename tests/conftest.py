@@ -5,7 +5,9 @@ import os
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 
 import pytest
 from blockbuster import BlockBuster
@@ -164,3 +166,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def environ_of(server: DevServer) -> dict[str, str]:
     """Gives the environment variables with which a client logs in to `server`."""
     return {"ST_AUTH": server.auth_url, "ST_USER": server.options.user, "ST_KEY": server.options.key}
+
+
+@pytest.fixture(params=["processes", "threads"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """An executor of the standard library, with two workers."""
+    made: Executor = ThreadPoolExecutor(2)
+    if request.param == "processes":
+        made = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+    with made:
+        yield made

@@ -90,7 +90,6 @@ def verify(
 
     Where the listing does not decide, a HEAD does: compressed objects are compared by the source's MD5 in their
     metadata, large objects by the MD5s of their segments.
-
     SOURCE may be a URL: a copy from store to store is compared by two listings (docs/store-to-store.md).
 
     Filters apply to objects too: what they leave out is neither compared nor extra. A directory claims everything

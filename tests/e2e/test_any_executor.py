@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -47,16 +46,6 @@ async def test_executorlib_sends_the_files(tmp_path: Path, devserver: DevServer)
     assert (summary.uploaded, summary.failed) == (500, 0)
     assert devserver.traffic.requests["GET", ResourceKind.AUTH] == 1
     assert devserver.traffic.requests["PUT", ResourceKind.OBJECT] == 500
-
-
-@pytest.fixture(params=["processes", "threads"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    """Those of the standard library."""
-    made: Executor = ThreadPoolExecutor(2)
-    if request.param == "processes":
-        made = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    with made:
-        yield made
 
 
 async def test_the_executors_of_the_standard_library_send_the_files(

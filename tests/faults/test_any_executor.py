@@ -3,9 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
@@ -23,16 +21,6 @@ from tests.faults.target import faulty
 from tests.faults.test_run import QUICK, files
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(params=["processes", "threads"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    """Those of the standard library."""
-    made: Executor = ThreadPoolExecutor(2)
-    if request.param == "processes":
-        made = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    with made:
-        yield made
 
 
 async def run(

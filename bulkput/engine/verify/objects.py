@@ -4,6 +4,7 @@ Both stores are listed. Where the rows decide, neither is asked for an object. A
 show is read.
 """
 
+import os
 import time
 from collections.abc import Mapping
 
@@ -41,7 +42,7 @@ class ObjectsVerification:
         options = self.options
         check_source(roots, options, {"journal": options.journal is not None, "files.path": options.files is not None})
         async with opened_source(
-            roots[0].decode(),
+            os.fsdecode(roots[0]),
             destination=str(target),
             wire=options.wire,
             retry=options.retry,
