@@ -205,9 +205,11 @@ def shows_no_size(file: SourceFile) -> bool:
 
 async def asked_of_source(evidence: Evidence, file: SourceFile, open_source: OpenSource) -> Evidence:
     """The evidence with what an object of another store shows and its row does not. Raises SourceError, StoreError."""
-    is_listed = not shows_no_size(file)
-    if is_listed and (file.remote is None or (file.remote.large is None and composite_of(file.remote.hash) is None)):
+    remote, is_listed = file.remote, not shows_no_size(file)
+    if remote is None or (is_listed and remote.large is None and evidence.own_composite is None):
         return evidence
+    if is_listed and evidence.own_composite is not None and evidence.own_composite == composite_of(evidence.row.hash):
+        return evidence  # the rows show that both are of the same parts
     seen = await open_source()
     sizes = seen.layout.sizes if is_streamed(seen) and seen.layout is not None else ()
     if is_listed:

@@ -10,7 +10,7 @@ from bulkput import events as ev
 from bulkput.engine.open_store import Handed, connected
 from bulkput.errors import StoreError, UsageError
 from bulkput.model import RemoteObject
-from bulkput.options import RetryOptions, WireOptions
+from bulkput.options import SharedOptions, WireOptions
 from bulkput.payload.reading import Fetched, Span
 from bulkput.policy.etag import composite_of, parts_in
 from bulkput.policy.layout import Layout, of_segments
@@ -54,8 +54,7 @@ async def opened_source(
     url: str,
     *,
     destination: str,
-    wire: WireOptions,
-    retry: RetryOptions,
+    options: SharedOptions,
     emit: ev.Emit,
     brake: Brake,
     environ: Mapping[str, str] | None,
@@ -68,7 +67,8 @@ async def opened_source(
     Raises UsageError for a wrong URL, missing credentials, and a store that cannot be read.
     """
     given = os.environ if environ is None else environ
-    environ, wire = _own_login(given, wire)
+    retry = options.retry
+    environ, wire = _own_login(given, options.wire)
     where = Destination.parse(url)
     if where.scheme not in MODULES and (make := await installed_source(where.scheme)) is not None:
         context = SourceContext(

@@ -35,8 +35,7 @@ class ObjectsElsewhere:
         async with opened_source(
             self.url,
             destination=destination,
-            wire=options.wire,
-            retry=options.retry,
+            options=options,
             emit=emit,
             brake=stop,
             environ=environ,

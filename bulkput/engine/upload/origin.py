@@ -37,8 +37,7 @@ async def origin_of(
     async with opened_source(
         url,
         destination=destination,
-        wire=options.wire,
-        retry=options.retry,
+        options=options,
         emit=context.emit,
         brake=context.stop,
         environ=environ,

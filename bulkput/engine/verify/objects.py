@@ -44,8 +44,7 @@ class ObjectsVerification:
         async with opened_source(
             os.fsdecode(roots[0]),
             destination=str(target),
-            wire=options.wire,
-            retry=options.retry,
+            options=options,
             emit=self.emit,
             brake=self.stop,
             environ=environ,
